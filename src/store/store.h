@@ -1,0 +1,79 @@
+// The store: the domain's verbs for everyone above. Writes go through the group commit and are answered through a
+// continuation; reads are answered at once, on a connection that nobody else uses meanwhile. Knows no HTTP, no engine.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/db.h"
+#include "store/group_commit.h"
+#include "store/leads.h"
+#include "store/writes.h"
+
+namespace leadline {
+
+class Store {
+ public:
+  // Opens the database, migrating an empty one. Throws StoreError. `log` must outlive the store.
+  Store(const std::string& url, Clock clock, const Log& log);
+
+  // These put something on disk and then call `done`, on the store's answering thread; `done` must not throw. Where too
+  // much waits already they return false and never call it. From any thread; they never wait.
+  [[nodiscard]] bool append(Event event, Continuation<Appended> done);
+  [[nodiscard]] bool take_in(NewLead lead, Continuation<TakenIn> done);
+  [[nodiscard]] bool change(LeadChange change, Continuation<Changed> done);
+  [[nodiscard]] bool probe(Continuation<Probed> done);
+
+  // Calls `query` inside a read transaction. Throws StoreError. From any thread. A `deadline_us` of the steady clock,
+  // where it is not 0, ends it with Fault::kDeadline.
+  template <class Query>
+  auto read(Query query, std::int64_t deadline_us = 0) {
+    const Reader reader(this, deadline_us);
+    Transaction moment(reader.connection(), Access::kRead);
+    auto result = query(reader.connection());
+    moment.commit();
+    return result;
+  }
+
+  // The process is about to end: locks are waited for less long.
+  void hurry() { writes_.hurry(); }
+
+ private:
+  // A connection lent for one read.
+  class Reader {
+   public:
+    Reader(Store* store, std::int64_t deadline_us) : store_(store), connection_(store->lend()) {
+      connection_->set_deadline(deadline_us);
+    }
+    ~Reader() { store_->take_back(std::move(connection_)); }
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    [[nodiscard]] Connection& connection() const { return *connection_; }
+
+   private:
+    Store* const store_;
+    std::unique_ptr<Connection> connection_;
+  };
+
+  [[nodiscard]] std::unique_ptr<Connection> lend();
+  void take_back(std::unique_ptr<Connection> connection);
+
+  template <class Result>
+  [[nodiscard]] bool submit(std::function<Result(Connection&)> perform, std::size_t bytes, Continuation<Result> done) {
+    return writes_.submit(std::make_unique<PerformedWrite<Result>>(std::move(perform), bytes, std::move(done))) ==
+           nullptr;
+  }
+
+  const std::string url_;
+  const Clock clock_;
+  std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<Connection>> idle_readers_;  // As many as ever read at the same time.
+  GroupCommit<Connection, StoreWrite> writes_;
+};
+
+}  // namespace leadline
