@@ -37,10 +37,10 @@ inline constexpr std::size_t kSearchesWaitingMax = 16;  // Searches go one at a 
 inline constexpr int kThreadsMost = 64;               // LEADLINE_THREADS; front threads never wait for the disk.
 inline constexpr int kThreadsPerCore = 2;             // The default.
 inline constexpr std::size_t kConnectionsMax = 1024;  // Above it, the connection that idled longest is closed.
-inline constexpr int kListenBacklog = 1024;           // A burst waits in the kernel, not in a refusal.
-inline constexpr int kIoTimeoutSeconds = 10;          // A peer that neither sends nor takes for so long is gone.
-inline constexpr int kArrivalSeconds = 10;            // A request that has begun to arrive must be whole by then.
-inline constexpr int kDrainSeconds = 8;               // After SIGTERM; the contract's limit for the exit is 10.
+inline constexpr int kListenBacklog = 4096;   // A burst waits in the kernel (which may hold fewer), not in a refusal.
+inline constexpr int kIoTimeoutSeconds = 10;  // A peer that neither sends nor takes for so long is gone.
+inline constexpr int kArrivalSeconds = 10;    // A request that has begun to arrive must be whole by then.
+inline constexpr int kDrainSeconds = 8;       // After SIGTERM; the contract's limit for the exit is 10.
 
 // The store.
 inline constexpr std::size_t kGroupWritesMax = 256;           // Writes in one transaction: bounds its time and memory.

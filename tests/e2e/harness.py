@@ -274,7 +274,15 @@ class Fcgi:
         else:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout * SLOW)
+            until(timeout, lambda: self.connects(path), "room in the queue of " + path)
+
+    def connects(self, path):
+        """False where the queue of connections is full (connect(2), EAGAIN): how long it is, the machine decides."""
+        try:
             self.socket.connect(path)
+        except BlockingIOError:
+            return False
+        return True
 
     @staticmethod
     def record(kind, content):
