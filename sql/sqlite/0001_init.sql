@@ -43,14 +43,15 @@ CREATE TABLE LeadCrmActivity (
   Status      TEXT
 );
 
--- Events that came before their lead. Bounded by age and number.
+-- Events that came before their lead. Bounded by age and number. One that is given a LeadId moves to that lead's activity.
 CREATE TABLE UnmatchedCrmEvents (
   Id          INTEGER PRIMARY KEY AUTOINCREMENT,
   CrmLeadId   TEXT NOT NULL,
   EventType   TEXT NOT NULL DEFAULT 'updated',
   PayloadJson TEXT NOT NULL,
   ReceivedAt  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  Status      TEXT
+  Status      TEXT,
+  LeadId      INTEGER
 );
 
 -- The keys under which events were sent (Idempotency-Key, webhook-id), so that a repeated one adds nothing.
@@ -62,7 +63,8 @@ CREATE TABLE WebhookKeys (
   ReceivedAt TEXT NOT NULL
 );
 
--- What the summary shows, counted by triggers as rows come and go, so that it need not count millions.
+-- What the summary shows, counted as rows come and go, so that it need not count millions: by triggers, but for the
+-- events that the service itself writes (Status is not null), which it counts once a transaction.
 CREATE TABLE DailyTotals (
   Day    TEXT PRIMARY KEY,  -- UTC
   Leads  INTEGER NOT NULL DEFAULT 0,
@@ -172,17 +174,6 @@ BEGIN
     CAST(NEW.SubmittedAt AS TEXT))
   WHERE Id = NEW.Id;
 END;
-CREATE TRIGGER LeadCrmActivityReceivedAtOnInsert AFTER INSERT ON LeadCrmActivity
-WHEN NEW.ReceivedAt IS NULL OR NEW.ReceivedAt NOT GLOB
-  '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'
-BEGIN
-  UPDATE LeadCrmActivity SET ReceivedAt = COALESCE(
-    CASE WHEN NEW.ReceivedAt NOT GLOB '*[^0-9]*' AND length(NEW.ReceivedAt) BETWEEN 9 AND 11
-         THEN strftime('%Y-%m-%dT%H:%M:%fZ', NEW.ReceivedAt, 'unixepoch')
-         ELSE strftime('%Y-%m-%dT%H:%M:%fZ', COALESCE(NULLIF(NEW.ReceivedAt, ''), 'now')) END,
-    CAST(NEW.ReceivedAt AS TEXT))
-  WHERE Id = NEW.Id;
-END;
 CREATE TRIGGER LeadCrmActivityReceivedAtOnUpdate AFTER UPDATE OF ReceivedAt ON LeadCrmActivity
 WHEN NEW.ReceivedAt IS NOT OLD.ReceivedAt AND (NEW.ReceivedAt IS NULL OR NEW.ReceivedAt NOT GLOB
   '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z')
@@ -195,7 +186,7 @@ BEGIN
   WHERE Id = NEW.Id;
 END;
 CREATE TRIGGER UnmatchedCrmEventsReceivedAtOnInsert AFTER INSERT ON UnmatchedCrmEvents
-WHEN NEW.ReceivedAt IS NULL OR NEW.ReceivedAt NOT GLOB
+WHEN NEW.Status IS NULL AND NEW.ReceivedAt NOT GLOB
   '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'
 BEGIN
   UPDATE UnmatchedCrmEvents SET ReceivedAt = COALESCE(
@@ -223,32 +214,16 @@ END;
 CREATE TRIGGER LeadsAdoptOnInsert AFTER INSERT ON Leads
 WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId)
 BEGIN
-  INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
-  SELECT Found.Id, Held.CrmLeadId, Held.EventType, Held.PayloadJson, Held.ReceivedAt, Held.Status
-  FROM UnmatchedCrmEvents AS Held JOIN Leads AS Found ON Found.Id = COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId))
-  WHERE Held.CrmLeadId = NEW.CrmLeadId ORDER BY Held.ReceivedAt, Held.Id;
-  DELETE FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId AND COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId)) IS NOT NULL;
+  UPDATE UnmatchedCrmEvents SET LeadId =
+    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1)
+  WHERE CrmLeadId = NEW.CrmLeadId;
 END;
 CREATE TRIGGER LeadsAdoptOnUpdate AFTER UPDATE OF CrmLeadId ON Leads
 WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId)
 BEGIN
-  INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
-  SELECT Found.Id, Held.CrmLeadId, Held.EventType, Held.PayloadJson, Held.ReceivedAt, Held.Status
-  FROM UnmatchedCrmEvents AS Held JOIN Leads AS Found ON Found.Id = COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId))
-  WHERE Held.CrmLeadId = NEW.CrmLeadId ORDER BY Held.ReceivedAt, Held.Id;
-  DELETE FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId AND COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId)) IS NOT NULL;
+  UPDATE UnmatchedCrmEvents SET LeadId =
+    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1)
+  WHERE CrmLeadId = NEW.CrmLeadId;
 END;
 CREATE TRIGGER LeadSubmissionsAdoptOnInsert AFTER INSERT ON LeadSubmissions
 WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId)
@@ -256,17 +231,11 @@ WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmL
   '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'
   OR strftime('%s', NEW.SubmittedAt) IS NULL)
 BEGIN
-  INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
-  SELECT Found.Id, Held.CrmLeadId, Held.EventType, Held.PayloadJson, Held.ReceivedAt, Held.Status
-  FROM UnmatchedCrmEvents AS Held JOIN Leads AS Found ON Found.Id = COALESCE(
+  UPDATE UnmatchedCrmEvents SET LeadId = COALESCE(
     (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
     (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
        ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId))
-  WHERE Held.CrmLeadId = NEW.CrmLeadId ORDER BY Held.ReceivedAt, Held.Id;
-  DELETE FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId AND COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId)) IS NOT NULL;
+  WHERE CrmLeadId = NEW.CrmLeadId;
 END;
 CREATE TRIGGER LeadSubmissionsAdoptOnUpdate AFTER UPDATE OF CrmLeadId, LeadId, SubmittedAt ON LeadSubmissions
 WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId)
@@ -274,17 +243,25 @@ WHEN NEW.CrmLeadId <> '' AND EXISTS (SELECT 1 FROM UnmatchedCrmEvents WHERE CrmL
   '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'
   OR strftime('%s', NEW.SubmittedAt) IS NULL)
 BEGIN
-  INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
-  SELECT Found.Id, Held.CrmLeadId, Held.EventType, Held.PayloadJson, Held.ReceivedAt, Held.Status
-  FROM UnmatchedCrmEvents AS Held JOIN Leads AS Found ON Found.Id = COALESCE(
+  UPDATE UnmatchedCrmEvents SET LeadId = COALESCE(
     (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
     (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
        ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId))
-  WHERE Held.CrmLeadId = NEW.CrmLeadId ORDER BY Held.ReceivedAt, Held.Id;
-  DELETE FROM UnmatchedCrmEvents WHERE CrmLeadId = NEW.CrmLeadId AND COALESCE(
-    (SELECT Id FROM Leads WHERE CrmLeadId = NEW.CrmLeadId ORDER BY Id DESC LIMIT 1),
-    (SELECT Leads.Id FROM (SELECT LeadId FROM LeadSubmissions WHERE CrmLeadId = NEW.CrmLeadId
-       ORDER BY SubmittedAt DESC, Id DESC LIMIT 1) AS Latest JOIN Leads ON Leads.Id = Latest.LeadId)) IS NOT NULL;
+  WHERE CrmLeadId = NEW.CrmLeadId;
+END;
+
+-- The move of one event. It becomes the newest row, so that of two received at the same instant it counts as the later.
+CREATE TRIGGER UnmatchedCrmEventsMove AFTER UPDATE OF LeadId ON UnmatchedCrmEvents
+WHEN NEW.LeadId IS NOT NULL
+BEGIN
+  INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
+  VALUES (NEW.LeadId, NEW.CrmLeadId, NEW.EventType, NEW.PayloadJson, NEW.ReceivedAt, NEW.Status);
+  INSERT INTO DailyTotals (Day, Events) SELECT substr(NEW.ReceivedAt, 1, 10), 1 WHERE NEW.Status IS NOT NULL
+  ON CONFLICT (Day) DO UPDATE SET Events = Events + 1;
+  UPDATE Leads SET CrmStatus = NEW.Status
+  WHERE Id = NEW.LeadId AND NEW.Status <> '' AND CrmStatus <> NEW.Status AND NOT EXISTS (
+    SELECT 1 FROM LeadCrmActivity WHERE LeadId = NEW.LeadId AND Status <> '' AND ReceivedAt > NEW.ReceivedAt);
+  DELETE FROM UnmatchedCrmEvents WHERE Id = NEW.Id;
 END;
 
 -- A payload that another program changes must be looked at again.
@@ -296,16 +273,6 @@ END;
 CREATE TRIGGER UnmatchedCrmEventsPayloadOnUpdate AFTER UPDATE OF PayloadJson ON UnmatchedCrmEvents
 BEGIN
   UPDATE UnmatchedCrmEvents SET Status = NULL WHERE Id = NEW.Id;
-END;
-
--- A lead's CrmStatus follows the newest event that has one, whatever order events come in.
-CREATE TRIGGER LeadCrmActivityStatusOnInsert AFTER INSERT ON LeadCrmActivity
-WHEN NEW.Status <> ''
-BEGIN
-  UPDATE Leads SET CrmStatus = NEW.Status
-  WHERE Id = NEW.LeadId AND CrmStatus <> NEW.Status AND NOT EXISTS (
-    SELECT 1 FROM LeadCrmActivity WHERE LeadId = NEW.LeadId AND Status <> ''
-      AND (ReceivedAt, Id) > (NEW.ReceivedAt, NEW.Id));
 END;
 
 -- The totals. A row that is made before its time is canonical is counted under both days, and one is taken off again.
@@ -334,10 +301,19 @@ BEGIN
   ON CONFLICT (Day) DO UPDATE SET Leads = Leads - 1;
 END;
 
-CREATE TRIGGER LeadCrmActivityTotalsOnInsert AFTER INSERT ON LeadCrmActivity
+-- An event of another program: counted, and its time made canonical, which moves the count to that day.
+CREATE TRIGGER LeadCrmActivityForeignOnInsert AFTER INSERT ON LeadCrmActivity
+WHEN NEW.Status IS NULL
 BEGIN
-  INSERT INTO DailyTotals (Day, Events) VALUES (COALESCE(substr(NEW.ReceivedAt, 1, 10), ''), 1)
+  INSERT INTO DailyTotals (Day, Events) VALUES (substr(NEW.ReceivedAt, 1, 10), 1)
   ON CONFLICT (Day) DO UPDATE SET Events = Events + 1;
+  UPDATE LeadCrmActivity SET ReceivedAt = COALESCE(
+    CASE WHEN NEW.ReceivedAt NOT GLOB '*[^0-9]*' AND length(NEW.ReceivedAt) BETWEEN 9 AND 11
+         THEN strftime('%Y-%m-%dT%H:%M:%fZ', NEW.ReceivedAt, 'unixepoch')
+         ELSE strftime('%Y-%m-%dT%H:%M:%fZ', COALESCE(NULLIF(NEW.ReceivedAt, ''), 'now')) END,
+    CAST(NEW.ReceivedAt AS TEXT))
+  WHERE Id = NEW.Id AND NEW.ReceivedAt NOT GLOB
+    '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z';
 END;
 
 CREATE TRIGGER LeadCrmActivityTotalsOnDelete AFTER DELETE ON LeadCrmActivity

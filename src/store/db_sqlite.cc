@@ -25,7 +25,7 @@ namespace {
 
 // Little and often: the log's pages (4 KiB each) after which the writer checkpoints. A short checkpoint stalls one
 // group for milliseconds, a long one all clients for tens of them.
-constexpr int kCheckpointPages = 1'000;
+constexpr int kCheckpointPages = 4'000;
 // What may be kept in memory: the pages that the groups of a busy minute change, and those of an import, so that a page
 // changed often is written once.
 constexpr int kWriterCacheKib = 8 << 10;

@@ -31,10 +31,13 @@ enum class Outcome {
 };
 
 // `Engine` has Connection's begin, commit, rollback and keep_house. `Write` has
-//   void apply(Engine&)    the write itself, inside a transaction, on the committer's thread; may throw; may be called
-//                          again after a rollback
-//   std::size_t bytes()    about how much memory it holds
-//   void finish(Outcome)   on the answerer's thread, exactly once
+//   Shared                         what the writes of one transaction gather; made anew for each attempt
+//   void apply(Engine&, Shared*)   the write itself, inside a transaction, on the committer's thread; may throw; may be
+//                                  called again after a rollback
+//   std::size_t bytes()            about how much memory it holds
+//   void finish(Outcome)           on the answerer's thread, exactly once
+// and `Shared` has
+//   void write(Engine&)            the last thing before COMMIT; may throw
 template <class Engine, class Write>
 class GroupCommit {
  public:
@@ -140,7 +143,9 @@ class GroupCommit {
     commit_failed_ = false;
     try {
       Transaction transaction(*engine_, Access::kWrite);
-      for (Pending* pending = first; pending != first + count; ++pending) pending->write->apply(*engine_);
+      typename Write::Shared shared;
+      for (Pending* pending = first; pending != first + count; ++pending) pending->write->apply(*engine_, &shared);
+      shared.write(*engine_);
       commit_failed_ = true;
       transaction.commit();
       return std::nullopt;

@@ -26,28 +26,31 @@ Store::Store(const std::string& url, Clock clock, const Log& log)
 
 bool Store::append(Event event, Continuation<Appended> done) {
   const std::size_t bytes = event.payload.size() + event.crm_lead_id.size();
-  return submit<Appended>([this, event = std::move(event)](
-                              Connection& connection) { return append_event(connection, event, clock_.wall_ms()); },
-                          bytes, std::move(done));
+  return submit<Appended>(
+      [this, event = std::move(event)](Connection& connection, EventTotals* totals) {
+        return append_event(connection, event, clock_.wall_ms(), totals);
+      },
+      bytes, std::move(done));
 }
 
 bool Store::take_in(NewLead lead, Continuation<TakenIn> done) {
   const std::size_t bytes = lead.payload.size() + lead.name.size();
-  return submit<TakenIn>([lead = std::move(lead)](Connection& connection) { return take_in_lead(connection, lead); },
-                         bytes, std::move(done));
+  return submit<TakenIn>(
+      [lead = std::move(lead)](Connection& connection, EventTotals*) { return take_in_lead(connection, lead); }, bytes,
+      std::move(done));
 }
 
 bool Store::change(LeadChange change, Continuation<Changed> done) {
   const std::size_t bytes = sizeof change;
   return submit<Changed>(
-      [change = std::move(change)](Connection& connection) { return change_lead(connection, change); }, bytes,
-      std::move(done));
+      [change = std::move(change)](Connection& connection, EventTotals*) { return change_lead(connection, change); },
+      bytes, std::move(done));
 }
 
 bool Store::probe(Continuation<Probed> done) {
   return submit<Probed>(
-      [this](Connection& connection) { return leadline::probe(connection, rfc3339(clock_.wall_ms())); }, sizeof(Probed),
-      std::move(done));
+      [this](Connection& connection, EventTotals*) { return leadline::probe(connection, rfc3339(clock_.wall_ms())); },
+      sizeof(Probed), std::move(done));
 }
 
 std::unique_ptr<Connection> Store::lend() {

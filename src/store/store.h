@@ -64,7 +64,7 @@ class Store {
   void take_back(std::unique_ptr<Connection> connection);
 
   template <class Result>
-  [[nodiscard]] bool submit(std::function<Result(Connection&)> perform, std::size_t bytes, Continuation<Result> done) {
+  [[nodiscard]] bool submit(Perform<Result> perform, std::size_t bytes, Continuation<Result> done) {
     return writes_.submit(std::make_unique<PerformedWrite<Result>>(std::move(perform), bytes, std::move(done))) ==
            nullptr;
   }

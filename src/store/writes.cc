@@ -53,9 +53,20 @@ constexpr std::string_view kInsertActivity =
     "INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, Status, ReceivedAt) "
     "VALUES ($1, $2, $3, $4, $5, $6)";
 
-void insert_activity(Connection& connection, std::int64_t lead_id, const Event& event) {
-  connection.execute(kInsertActivity, {lead_id, event.crm_lead_id, event.event_type, event.payload,
-                                       indexed_status(event), event.received_at});
+// A lead's CrmStatus follows the newest event that has one, whatever order events come in. Of two received at the same
+// instant the one just inserted is the newer.
+constexpr std::string_view kSetCrmStatus =
+    "UPDATE Leads SET CrmStatus = $1 WHERE Id = $2 AND CrmStatus <> $1 AND NOT EXISTS (SELECT 1 FROM LeadCrmActivity "
+    "WHERE LeadId = $2 AND Status <> '' AND ReceivedAt > $3)";
+
+// What triggers do for the events of others (Status null) is done here for ours, which are many.
+void insert_activity(Connection& connection, std::int64_t lead_id, const Event& event, EventTotals* totals) {
+  const Value status = indexed_status(event);
+  connection.execute(kInsertActivity,
+                     {lead_id, event.crm_lead_id, event.event_type, event.payload, status, event.received_at});
+  if (status == Value()) return;
+  totals->count(event.received_at);
+  if (!event.status.empty()) connection.execute(kSetCrmStatus, {event.status, lead_id, event.received_at});
 }
 
 constexpr std::string_view kPruneOld =
@@ -165,7 +176,14 @@ constexpr std::string_view kProbe =
 
 // The lookup is in the insert's transaction: a lead added a moment ago is seen, one removed a moment ago is not, and no
 // event can slip past the triggers that adopt held ones.
-Appended append_event(Connection& connection, const Event& event, std::int64_t now_ms) {
+void EventTotals::write(Connection& connection) const {
+  static constexpr std::string_view kAddEvents =
+      "INSERT INTO DailyTotals (Day, Events) VALUES ($1, $2) "
+      "ON CONFLICT (Day) DO UPDATE SET Events = DailyTotals.Events + excluded.Events";
+  for (const auto& [day, events] : days_) connection.execute(kAddEvents, {day, events});
+}
+
+Appended append_event(Connection& connection, const Event& event, std::int64_t now_ms, EventTotals* totals) {
   if (!event.key.empty()) {
     if (std::optional<Appended> first = find_key(connection, event, now_ms)) return *std::move(first);
   }
@@ -174,7 +192,7 @@ Appended append_event(Connection& connection, const Event& event, std::int64_t n
   appended.matched = lead_id.has_value();
   appended.lead_id = lead_id.value_or(0);
   if (lead_id) {
-    insert_activity(connection, *lead_id, event);
+    insert_activity(connection, *lead_id, event, totals);
   } else {
     insert_held(connection, event, now_ms);
     appended.held_crm_lead_id = event.crm_lead_id;

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "store/db.h"
@@ -67,8 +69,20 @@ struct Probed {
   Outcome outcome = Outcome::kFailed;
 };
 
+// The day's totals of the events that one transaction appends, written once at its end.
+class EventTotals {
+ public:
+  void count(std::string_view received_at) { ++days_[std::string(received_at.substr(0, kDateBytes))]; }
+  void write(Connection& connection) const;
+
+ private:
+  static constexpr std::size_t kDateBytes = 10;
+  std::map<std::string, std::int64_t> days_;
+};
+
 // Inside a transaction that the caller has begun.
-[[nodiscard]] Appended append_event(Connection& connection, const Event& event, std::int64_t now_ms);
+[[nodiscard]] Appended append_event(Connection& connection, const Event& event, std::int64_t now_ms,
+                                    EventTotals* totals);
 [[nodiscard]] TakenIn take_in_lead(Connection& connection, const NewLead& lead);
 [[nodiscard]] Changed change_lead(Connection& connection, const LeadChange& change);
 [[nodiscard]] Probed probe(Connection& connection, const std::string& now);
@@ -76,8 +90,10 @@ struct Probed {
 // A write on its way through the group commit.
 class StoreWrite {
  public:
+  using Shared = EventTotals;
+
   virtual ~StoreWrite() = default;
-  virtual void apply(Connection& connection) = 0;
+  virtual void apply(Connection& connection, EventTotals* totals) = 0;
   [[nodiscard]] virtual std::size_t bytes() const = 0;
   virtual void finish(Outcome outcome) = 0;
 };
@@ -85,14 +101,17 @@ class StoreWrite {
 template <class Result>
 using Continuation = std::function<void(const Result&)>;
 
+template <class Result>
+using Perform = std::function<Result(Connection&, EventTotals*)>;
+
 // A write made of one of the functions above: `perform` runs in the transaction, `done` when it is on disk.
 template <class Result>
 class PerformedWrite final : public StoreWrite {
  public:
-  PerformedWrite(std::function<Result(Connection&)> perform, std::size_t bytes, Continuation<Result> done)
+  PerformedWrite(Perform<Result> perform, std::size_t bytes, Continuation<Result> done)
       : perform_(std::move(perform)), bytes_(bytes), done_(std::move(done)) {}
 
-  void apply(Connection& connection) override { result_ = perform_(connection); }
+  void apply(Connection& connection, EventTotals* totals) override { result_ = perform_(connection, totals); }
   [[nodiscard]] std::size_t bytes() const override { return bytes_; }
   void finish(Outcome outcome) override {
     result_.outcome = outcome;
@@ -100,7 +119,7 @@ class PerformedWrite final : public StoreWrite {
   }
 
  private:
-  const std::function<Result(Connection&)> perform_;
+  const Perform<Result> perform_;
   const std::size_t bytes_;
   const Continuation<Result> done_;
   Result result_;

@@ -22,7 +22,7 @@ TEST_CASE("group commit: a write is answered after its COMMIT has returned, not 
   }
   CHECK(world.notes("finish") == "finish:first=ok");
   const std::string notes = world.notes();
-  CHECK(notes.starts_with("begin apply:first commit committed"));
+  CHECK(notes.starts_with("begin apply:first shared:1 commit committed"));
   CHECK(notes.find("finish:first=ok") > notes.find("committed"));
 }
 
@@ -95,6 +95,20 @@ TEST_CASE("group commit: a bad write that is alone is not tried twice") {
   { REQUIRE(Commits(&world).submit("bad", break_down)); }
   CHECK(world.count("apply:bad") == 1);
   CHECK(world.notes("finish") == "finish:bad=failed");
+}
+
+TEST_CASE("group commit: what a transaction's writes gather is written once, before COMMIT, and anew at each attempt") {
+  World world;
+  {
+    Commits commits(&world);
+    commits.occupy();
+    for (const char* name : {"a", "b"}) REQUIRE(commits.submit(name));
+    REQUIRE(commits.submit("bad", break_down));
+    world.open("commit");
+  }
+  CHECK(world.notes("shared") ==
+        "shared:1 shared:1 shared:1");  // The first; then a and b each alone, after the bad one.
+  CHECK(world.work().find("apply:b shared:1 commit") != std::string::npos);
 }
 
 TEST_CASE("group commit: the reason of a failure is handed on for the log") {

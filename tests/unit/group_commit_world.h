@@ -102,6 +102,7 @@ class FakeEngine {
     world_->note("committed");
   }
   void rollback() noexcept { world_->note("rollback"); }
+  void note(const std::string& what) { world_->note(what); }
   void keep_house() noexcept { world_->note("house"); }
 
  private:
@@ -114,9 +115,15 @@ struct FakeWrite {
   std::function<void()> on_apply = [] {};
   std::size_t size = 1;
 
-  void apply(FakeEngine& /*engine*/) {
+  struct Shared {
+    int applied = 0;
+    void write(FakeEngine& engine) const { engine.note("shared:" + std::to_string(applied)); }
+  };
+
+  void apply(FakeEngine& /*engine*/, Shared* shared) {
     world->note("apply:" + name);
     on_apply();
+    ++shared->applied;
   }
   [[nodiscard]] std::size_t bytes() const { return size; }
   void finish(Outcome outcome) {

@@ -84,13 +84,15 @@ void run_every_verb(Connection& connection) {
   const NewLead lead{"Ann", "ann@example.com", "1", "p", "s", "f", "u", "crm-1", "{}", "2026-01-01T00:00:00.000Z"};
   static_cast<void>(take_in_lead(connection, lead));
   Event event{"crm-1", "updated", "{}", "new", "2026-01-02T00:00:00.000Z", "key"};
-  static_cast<void>(append_event(connection, event, 0));
+  EventTotals totals;
+  static_cast<void>(append_event(connection, event, 0, &totals));
   event.key = "another";
   event.crm_lead_id = "crm-2";
   for (int i = 0; i < 1'001; ++i) {  // As many as make it prune.
     event.key = std::to_string(i);
-    static_cast<void>(append_event(connection, event, 0));
+    static_cast<void>(append_event(connection, event, 0, &totals));
   }
+  totals.write(connection);
   static_cast<void>(change_lead(connection, {1, "crm-3", "won", "2026-01-03T00:00:00.000Z"}));
   static_cast<void>(probe(connection, "2026-01-03T00:00:00.000Z"));
   connection.execute("UPDATE LeadCrmActivity SET Status = NULL", {});  // So that a payload is looked at.

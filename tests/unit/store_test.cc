@@ -188,6 +188,46 @@ TEST_CASE("store: a held event is adopted with its status when its lead comes") 
   CHECK(bench.ask("SELECT LeadId, ReceivedAt, Status FROM LeadCrmActivity") == "1|2026-03-05T10:00:00.000Z|won");
 }
 
+TEST_CASE("store: each event is counted once for its day, whoever wrote it and whichever way it came to its lead") {
+  Bench bench;
+  bench.ask("INSERT INTO Leads (CrmLeadId) VALUES ('x')");
+  Event event = event_for("x");
+  bench.append(event);
+  event.status = std::string(kIndexedStatusBytesMax + 1, 's');  // Left to be read from the payload.
+  bench.append(event);
+  bench.append(event_for("later"));
+  const std::string columns = "(CrmLeadId, PayloadJson, ReceivedAt) VALUES ('later', '{}', '2026-03-05 12:00:00')";
+  bench.ask("INSERT INTO UnmatchedCrmEvents " + columns);
+  bench.ask(
+      "INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, PayloadJson, ReceivedAt) VALUES (1, 'x', '{}', 1772704800)");
+  CHECK(bench.ask("SELECT Day, Events FROM DailyTotals WHERE Events <> 0") == "2026-03-05|3");
+  bench.ask("UPDATE Leads SET CrmLeadId = 'later'");
+  CHECK(bench.ask("SELECT Day, Events FROM DailyTotals WHERE Events <> 0") == "2026-03-05|5");
+  CHECK(bench.ask("SELECT count(*) FROM LeadCrmActivity") == "5");
+}
+
+TEST_CASE("store: a lead's CrmStatus is that of the newest event that has one, in whatever order they come") {
+  Bench bench;
+  bench.ask("INSERT INTO Leads (CrmLeadId) VALUES ('x')");
+  const auto status_after = [&bench](const std::string& crm_lead_id, const std::string& status, const char* at) {
+    Event event = event_for(crm_lead_id);
+    event.status = status;
+    event.received_at = at;
+    bench.append(event);
+    return bench.ask("SELECT CrmStatus FROM Leads");
+  };
+  CHECK(status_after("x", "new", "2026-03-05T10:00:00.000Z") == "new");
+  CHECK(status_after("x", "won", "2026-03-05T11:00:00.000Z") == "won");
+  CHECK(status_after("x", "late", "2026-03-05T10:30:00.000Z") == "won");
+  CHECK(status_after("x", "", "2026-03-05T12:00:00.000Z") == "won");
+  CHECK(status_after("x", "lost", "2026-03-05T11:00:00.000Z") == "lost");  // The same instant: the last to come.
+  CHECK(status_after("y", "old", "2026-03-05T09:00:00.000Z") == "lost");   // Held.
+  CHECK(status_after("y", "reopened", "2026-03-05T13:00:00.000Z") == "lost");
+  bench.ask("INSERT INTO LeadSubmissions (LeadId, CrmLeadId) VALUES (1, 'y')");
+  CHECK(bench.ask("SELECT CrmStatus FROM Leads") == "reopened");
+  CHECK(bench.ask("SELECT CrmStatus, Leads FROM CrmStatusTotals WHERE Leads <> 0") == "reopened|1");
+}
+
 TEST_CASE("store: the same event sent twice without a key is kept twice, in the order of sending") {
   Bench bench;
   bench.ask("INSERT INTO Leads (CrmLeadId) VALUES ('x')");
