@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <random>
 #include <utility>
 #include <variant>
@@ -112,10 +111,11 @@ RandomIds::RandomIds() {
 }
 
 std::string RandomIds::next() {
-  std::array<char, 33> text{};
-  std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(prefix_),
-                static_cast<unsigned long long>(count_.fetch_add(1, std::memory_order_relaxed)));
-  return text.data();
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text(32, '0');
+  const std::array<std::uint64_t, 2> halves = {prefix_, count_.fetch_add(1, std::memory_order_relaxed)};
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = kHex[halves[i / 16] >> (60 - i % 16 * 4) & 0xFU];
+  return text;
 }
 
 void ensure_request_id(const std::function<std::string()>& next_id, Request* request) {
@@ -123,6 +123,7 @@ void ensure_request_id(const std::function<std::string()>& next_id, Request* req
 }
 
 void complete_response(const Request& request, Response* response) {
+  response->headers.reserve(response->headers.size() + 5);
   response->headers.push_back({"Content-Type", "application/json; charset=utf-8"});
   response->headers.push_back({"Content-Length", std::to_string(response->body.size())});
   response->headers.push_back({"Cache-Control", "no-store"});

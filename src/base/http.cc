@@ -12,6 +12,8 @@
 namespace leadline {
 namespace {
 
+constexpr std::size_t kHeadBytesExpected = 320;
+
 std::string value_or_empty(const Variables& variables, const char* name) {
   const char* const value = variables(name);
   return value == nullptr ? std::string() : std::string(value);
@@ -98,7 +100,11 @@ Request read_request(const Variables& variables) {
 }
 
 std::string cgi_head(const Response& response) {
-  std::string head = "Status: " + std::to_string(response.status) + ' ';
+  std::string head;
+  head.reserve(kHeadBytesExpected);
+  head += "Status: ";
+  head += std::to_string(response.status);
+  head += ' ';
   head += reason_phrase(response.status);
   head += "\r\n";
   for (const Header& header : response.headers) {

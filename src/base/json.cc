@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <memory>
@@ -33,6 +34,15 @@ std::size_t utf8_length(std::string_view text) {
     return byte(1) >= least && byte(1) <= most && continues(2) && continues(3) ? 4 : 0;
   }
   return 0;
+}
+
+// How many bytes at the front of `text` stand for themselves in a string: ASCII that needs no escape.
+std::size_t plain_length(std::string_view text) {
+  const auto is_plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+  };
+  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -141,7 +151,9 @@ class Scanner {
 
   bool take_string() {
     ++at_;  // The opening quote.
-    while (at_ < text_.size()) {
+    for (;;) {
+      at_ += plain_length(text_.substr(at_));
+      if (at_ >= text_.size()) return fail("the string has no end");
       const auto c = static_cast<unsigned char>(text_[at_]);
       if (c == '"') {
         ++at_;
@@ -150,15 +162,12 @@ class Scanner {
       if (c < 0x20) return fail("a control character in a string must be escaped");
       if (c == '\\') {
         if (!take_escape()) return false;
-      } else if (c < 0x80) {
-        ++at_;
       } else {
         const std::size_t length = utf8_length(text_.substr(at_));
         if (length == 0) return fail("not valid UTF-8");
         at_ += length;
       }
     }
-    return fail("the string has no end");
   }
 
   bool take_escape() {
@@ -268,9 +277,13 @@ bool is_json_object(std::string_view value) {
 bool is_json_string(std::string_view value) { return !value.empty() && value.front() == '"'; }
 
 // cJSON decodes, but cuts a text at U+0000 and refuses a lone surrogate. So the escapes are looked through first: a
-// lone surrogate's source becomes U+FFFD's.
+// lone surrogate's source becomes U+FFFD's. Without an escape there is nothing to decode.
 JsonText decode_json_string(std::string_view source) {
   JsonText decoded;
+  if (source.find('\\') == std::string_view::npos) {
+    decoded.text = source.substr(1, source.size() - 2);
+    return decoded;
+  }
   std::string mended(source);
   for (std::size_t at = mended.find('\\'); at != std::string::npos; at = mended.find('\\', at)) {
     const int unit = mended[at + 1] == 'u' ? hex4(mended, at + 2) : -1;
@@ -360,6 +373,10 @@ void JsonWriter::append_quoted(std::string_view text) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   out_ += '"';
   while (!text.empty()) {
+    const std::size_t plain = plain_length(text);
+    out_ += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const auto c = static_cast<unsigned char>(text.front());
     std::size_t length = 1;
     if (c == '"' || c == '\\') {

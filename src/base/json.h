@@ -56,6 +56,9 @@ struct JsonText {
 // Writes JSON left to right. Text that is not UTF-8 is mended with U+FFFD, so that what comes out is always valid.
 class JsonWriter {
  public:
+  // Room for a log line or a short answer; or for as many bytes as are expected.
+  explicit JsonWriter(std::size_t bytes_expected = 384) { out_.reserve(bytes_expected); }
+
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }

@@ -29,15 +29,19 @@ void append_header(int type, int request_id, std::size_t content_bytes, std::str
 }
 
 // An answer's output, which an empty record ends, and the end of the request (the FastCGI specification 1.0, sections
-// 3.3, 5.3 and 5.5).
-std::string answer_records(int request_id, std::string_view content) {
+// 3.3, 5.3 and 5.5). The head shares the first record with the body's beginning.
+std::string answer_records(int request_id, std::string_view head, std::string_view body) {
+  CHECK(head.size() <= kContentBytesMax);
   std::string records;
-  records.reserve(content.size() + (content.size() / kContentBytesMax + 4) * FCGI_HEADER_LEN);
-  for (std::size_t at = 0; at < content.size(); at += kContentBytesMax) {
-    const std::string_view piece = content.substr(at, kContentBytesMax);
-    append_header(FCGI_STDOUT, request_id, piece.size(), &records);
+  records.reserve(head.size() + body.size() + ((head.size() + body.size()) / kContentBytesMax + 4) * FCGI_HEADER_LEN);
+  do {
+    const std::string_view piece = body.substr(0, kContentBytesMax - head.size());
+    append_header(FCGI_STDOUT, request_id, head.size() + piece.size(), &records);
+    records += head;
     records += piece;
-  }
+    head = {};
+    body.remove_prefix(piece.size());
+  } while (!body.empty());
   append_header(FCGI_STDOUT, request_id, 0, &records);
   append_header(FCGI_END_REQUEST, request_id, sizeof(FCGI_EndRequestBody), &records);
   return records.append(sizeof(FCGI_EndRequestBody), '\0');  // Application status 0, FCGI_REQUEST_COMPLETE.
@@ -105,7 +109,7 @@ void FastcgiLink::send(const Response& response) {
   request = Request();
   has_served_ = true;
   sent_bytes_ = 0;
-  answer_ = answer_records(fcgx_->requestId, cgi_head(response) + response.body);
+  answer_ = answer_records(fcgx_->requestId, cgi_head(response), response.body);
   on_answered_(this, flush());
 }
 

@@ -360,8 +360,8 @@ TEST_CASE("sqlite: a file knows whether it holds tables, whoever made them") {
 
 // --- The log of the WAL mode. ---
 
-constexpr std::uintmax_t kWritten = 16U << 20U;
-constexpr std::uintmax_t kLogBound = 8U << 20U;
+constexpr std::uintmax_t kWritten = 48U << 20U;
+constexpr std::uintmax_t kLogBound = 24U << 20U;
 
 // Writes kWritten bytes in transactions of 1 MiB over the same row, looking after the house between them; returns the
 // greatest size of the log.
