@@ -33,13 +33,16 @@ std::optional<std::size_t> read_limit(const Parameter& parameter, std::size_t fa
   return limit;
 }
 
+// What an answer depends on besides the database.
+std::string page_name(const Request& request) { return request.path + '?' + request.query; }
+
 struct PageLimits {
   std::size_t fallback, most;
 };
 
 // Reads a page's two parameters. `scope` is what its cursors are tied to. Returns what is wrong, if anything.
-std::optional<std::string> read_page(std::span<const Parameter, 2> limit_and_cursor, const PageLimits& limits,
-                                     std::string_view scope, PageRequest* page) {
+std::optional<std::string> read_page_request(std::span<const Parameter, 2> limit_and_cursor, const PageLimits& limits,
+                                             std::string_view scope, PageRequest* page) {
   const Parameter& limit = limit_and_cursor[0];
   const Parameter& cursor = limit_and_cursor[1];
   const std::optional<std::size_t> rows = read_limit(limit, limits.fallback, limits.most);
@@ -178,21 +181,25 @@ Response get_lead(const Context& context, const Request& request) {
   const std::string scope = "activity of " + request.id;
   PageRequest page;
   std::optional<std::string> why = read_parameters(request.query, parameters);
-  if (!why) why = read_page(parameters, {kActivityPageDefault, kActivityPageMax}, scope, &page);
+  if (!why) why = read_page_request(parameters, {kActivityPageDefault, kActivityPageMax}, scope, &page);
   if (why) return refusal(400, *why);
-  const auto history = context.store->read([&](Connection& connection) { return read_history(connection, *id, page); });
-  if (!history) return refuse_unknown_lead();
-
-  JsonWriter json;
-  json.begin_object().key("lead");
-  write_lead(history->lead, &json);
-  json.key("submissions");
-  write_submissions(history->submissions, &json);
-  json.key("crm_activity");
-  write_events(history->activity, &json);
-  write_next("crm_activity_next", history->activity.next, scope, &json);
-  json.end_object();
-  Response response = ok(&json);
+  std::optional<std::string> body =
+      context.store->read_page(page_name(request), [&](Connection& connection) -> std::optional<std::string> {
+        const auto history = read_history(connection, *id, page);
+        if (!history) return std::nullopt;
+        JsonWriter json;
+        json.begin_object().key("lead");
+        write_lead(history->lead, &json);
+        json.key("submissions");
+        write_submissions(history->submissions, &json);
+        json.key("crm_activity");
+        write_events(history->activity, &json);
+        write_next("crm_activity_next", history->activity.next, scope, &json);
+        return json.end_object().take();
+      });
+  if (!body) return refuse_unknown_lead();
+  Response response;
+  response.body = *std::move(body);
   response.lead_id = *id;
   return response;
 }
@@ -207,26 +214,31 @@ Response list_leads(const Context& context, const Request& request) {
   if (!why) why = read_time(&parameters[kFrom], false);
   if (!why) why = read_time(&parameters[kTo], true);
   const std::string scope = scope_of(std::span(parameters).subspan(kQ), "leads");
-  if (!why) why = read_page(std::span(parameters).first<2>(), {kListPageDefault, kListPageMax}, scope, &page);
+  if (!why) why = read_page_request(std::span(parameters).first<2>(), {kListPageDefault, kListPageMax}, scope, &page);
   if (why) return refusal(400, *why);
   const LeadFilter filter{parameters[kQ].value,      parameters[kProject].value, parameters[kSource].value,
                           parameters[kStatus].value, parameters[kFrom].value,    parameters[kTo].value};
-  const std::int64_t deadline_us = filter.q.empty() ? 0 : context.clock.steady_us() + kSearchSeconds * 1'000'000LL;
-  const auto leads =
-      context.store->read([&](Connection& connection) { return read_leads(connection, filter, page); }, deadline_us);
-
-  JsonWriter json;
-  json.begin_object().key("leads").begin_array();
-  for (const ListedLead& listed : leads.items) {
-    json.begin_object();
-    write_lead_members(listed.lead, &json);
-    json.key("crm_event_count").number(listed.crm_event_count);
-    json.key("last_activity_at").text_or_null(listed.last_activity_at).end_object();
+  const auto render = [&](Connection& connection) -> std::optional<std::string> {
+    const Page<ListedLead> leads = read_leads(connection, filter, page);
+    JsonWriter json;
+    json.begin_object().key("leads").begin_array();
+    for (const ListedLead& listed : leads.items) {
+      json.begin_object();
+      write_lead_members(listed.lead, &json);
+      json.key("crm_event_count").number(listed.crm_event_count);
+      json.key("last_activity_at").text_or_null(listed.last_activity_at).end_object();
+    }
+    json.end_array();
+    write_next("next_cursor", leads.next, scope, &json);
+    return json.end_object().take();
+  };
+  Response response;
+  if (filter.q.empty()) {
+    response.body = *context.store->read_page(page_name(request), render);
+  } else {
+    response.body = *context.store->read(render, context.clock.steady_us() + kSearchSeconds * 1'000'000LL);
   }
-  json.end_array();
-  write_next("next_cursor", leads.next, scope, &json);
-  json.end_object();
-  return ok(&json);
+  return response;
 }
 
 Response list_projects(const Context& context, const Request& /*request*/) {
@@ -242,7 +254,7 @@ Response list_unmatched(const Context& context, const Request& request) {
   PageRequest page;
   std::optional<std::string> why = read_parameters(request.query, parameters);
   const std::string scope = scope_of(std::span(parameters).subspan(2), "unmatched");
-  if (!why) why = read_page(std::span(parameters).first<2>(), {kListPageDefault, kListPageMax}, scope, &page);
+  if (!why) why = read_page_request(std::span(parameters).first<2>(), {kListPageDefault, kListPageMax}, scope, &page);
   if (why) return refusal(400, *why);
   const auto held =
       context.store->read([&](Connection& connection) { return read_held(connection, parameters[2].value, page); });

@@ -1,9 +1,8 @@
 #include "api/slow_lane.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <utility>
+
+#include "base/process.h"
 
 namespace leadline {
 namespace {
@@ -33,8 +32,7 @@ bool SlowLane::run(std::function<void()> work) {
 }
 
 void SlowLane::work_all() {
-  // On Linux a thread has a niceness of its own (setpriority(2), "C library/kernel differences").
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
+  lower_thread_priority(kNiceness);
   for (;;) {
     std::function<void()> work;
     {

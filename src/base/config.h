@@ -43,11 +43,12 @@ inline constexpr int kArrivalSeconds = 10;    // A request that has begun to arr
 inline constexpr int kDrainSeconds = 8;       // After SIGTERM; the contract's limit for the exit is 10.
 
 // The store.
-inline constexpr std::size_t kGroupWritesMax = 256;           // Writes in one transaction: bounds its time and memory.
-inline constexpr std::size_t kQueuedWritesMax = 1000;         // Waiting for the disk; then 503.
-inline constexpr std::size_t kQueuedBytesMax = 32U << 20U;    // Of payload, waiting likewise (one is always taken).
-inline constexpr int kOpenBusyTimeoutMs = 10'000;             // A start's wait for another program's lock.
-inline constexpr int kBusyTimeoutMs = 1'000;                  // One wait for another program's lock.
+inline constexpr std::size_t kGroupWritesMax = 256;         // Writes in one transaction: bounds its time and memory.
+inline constexpr std::size_t kQueuedWritesMax = 1000;       // Waiting for the disk; then 503.
+inline constexpr std::size_t kQueuedBytesMax = 32U << 20U;  // Of payload, waiting likewise (one is always taken).
+inline constexpr int kOpenBusyTimeoutMs = 10'000;           // A start's wait for another program's lock.
+inline constexpr int kBusyTimeoutMs = 1'000;                // One wait for another program's lock.
+inline constexpr std::size_t kPageCacheBytesMax = 256U << 10U;  // Of a reading connection; some pages of 100 events.
 inline constexpr int kReadBusyTimeoutMs = 5'000;              // A read's; in WAL mode only recovery locks readers out.
 inline constexpr int kImportBusyTimeoutMs = 60'000;           // An import has time.
 inline constexpr std::int64_t kLockWaitMs = 12'000;           // All waits of one write; the contract's limit is 15 s.

@@ -1,6 +1,7 @@
 #include "base/process.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -28,5 +29,8 @@ void raise_descriptor_limit(std::size_t wanted) {
   limit.rlim_cur = possible;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+// On Linux a thread has a niceness of its own (setpriority(2), "C library/kernel differences").
+void lower_thread_priority(int niceness) { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness); }
 
 }  // namespace leadline

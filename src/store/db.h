@@ -91,6 +91,10 @@ class Connection {
   // Between transactions: what the engine needs done now and then. Never throws: what fails is done next time.
   virtual void keep_house() noexcept = 0;
 
+  // Changes when anybody else has changed the database, inside a read transaction as far as that sees. To be compared
+  // with what the same connection said before.
+  virtual std::int64_t data_version() = 0;
+
   // How long another program's lock is waited for; a new connection waits for kOpenBusyTimeoutMs.
   virtual void set_busy_timeout(int milliseconds) = 0;
 

@@ -208,6 +208,12 @@ class SqliteConnection final : public Connection {
     checkpoint_at_ = code == SQLITE_OK ? kCheckpointPages : pages_in_log_ + kCheckpointPages;
   }
 
+  // https://sqlite.org/pragma.html#pragma_data_version
+  std::int64_t data_version() override {
+    Rows rows = Connection::run("PRAGMA data_version", {});
+    return rows.next() ? rows.integer(0) : 0;
+  }
+
   void set_busy_timeout(int milliseconds) override { busy_timeout_ms_ = milliseconds; }
 
   void set_deadline(std::int64_t steady_us) override { deadline_us_ = steady_us; }

@@ -20,9 +20,13 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/process.h"
 #include "store/db.h"
 
 namespace leadline {
+
+// Where the processors are short, reads come first: writes that wait longer share larger groups, and cost less each.
+inline constexpr int kCommitterNiceness = 5;
 
 enum class Outcome {
   kCommitted,  // It is on disk.
@@ -97,6 +101,7 @@ class GroupCommit {
   using Group = std::vector<Pending>;
 
   void commit_all() {
+    lower_thread_priority(kCommitterNiceness);
     Group group;
     while (take_group(&group)) {
       commit_group(&group);

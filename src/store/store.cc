@@ -53,23 +53,24 @@ bool Store::probe(Continuation<Probed> done) {
       sizeof(Probed), std::move(done));
 }
 
-std::unique_ptr<Connection> Store::lend() {
+std::unique_ptr<Store::Reader> Store::lend() {
   {
     const std::lock_guard lock(readers_mutex_);
     if (!idle_readers_.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle_readers_.back());
+      std::unique_ptr<Reader> reader = std::move(idle_readers_.back());
       idle_readers_.pop_back();
-      return connection;
+      return reader;
     }
   }
-  std::unique_ptr<Connection> connection = connect(url_, Role::kReader);
-  connection->set_busy_timeout(kReadBusyTimeoutMs);
-  return connection;
+  auto reader = std::make_unique<Reader>();
+  reader->connection = connect(url_, Role::kReader);
+  reader->connection->set_busy_timeout(kReadBusyTimeoutMs);
+  return reader;
 }
 
-void Store::take_back(std::unique_ptr<Connection> connection) {
+void Store::take_back(std::unique_ptr<Reader> reader) {
   const std::lock_guard lock(readers_mutex_);
-  idle_readers_.push_back(std::move(connection));
+  idle_readers_.push_back(std::move(reader));
 }
 
 }  // namespace leadline

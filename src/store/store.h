@@ -2,9 +2,11 @@
 // continuation; reads are answered at once, on a connection that nobody else uses meanwhile. Knows no HTTP, no engine.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "store/db.h"
 #include "store/group_commit.h"
 #include "store/leads.h"
+#include "store/page_cache.h"
 #include "store/writes.h"
 
 namespace leadline {
@@ -33,35 +36,55 @@ class Store {
   // where it is not 0, ends it with Fault::kDeadline.
   template <class Query>
   auto read(Query query, std::int64_t deadline_us = 0) {
-    const Reader reader(this, deadline_us);
-    Transaction moment(reader.connection(), Access::kRead);
-    auto result = query(reader.connection());
+    const Loan loan(this, deadline_us);
+    Transaction moment(loan.connection(), Access::kRead);
+    auto result = query(loan.connection());
     moment.commit();
     return result;
+  }
+
+  // The text that `render` makes inside a read transaction; or the one that it made before, where nothing in the
+  // database has changed since. `name` must say all that the text depends on besides. None is not kept. Else as read().
+  template <class Render>
+  std::optional<std::string> read_page(const std::string& name, Render render) {
+    const Loan loan(this, 0);
+    if (const std::string* page = loan.pages().find(name, loan.connection().data_version())) return *page;
+    Transaction moment(loan.connection(), Access::kRead);
+    const std::int64_t version = loan.connection().data_version();
+    std::optional<std::string> page = render(loan.connection());
+    moment.commit();
+    if (page) loan.pages().keep(name, *page, version);
+    return page;
   }
 
   // The process is about to end: locks are waited for less long.
   void hurry() { writes_.hurry(); }
 
  private:
-  // A connection lent for one read.
-  class Reader {
+  struct Reader {
+    std::unique_ptr<Connection> connection;
+    PageCache pages;
+  };
+
+  // A reader lent for one read.
+  class Loan {
    public:
-    Reader(Store* store, std::int64_t deadline_us) : store_(store), connection_(store->lend()) {
-      connection_->set_deadline(deadline_us);
+    Loan(Store* store, std::int64_t deadline_us) : store_(store), reader_(store->lend()) {
+      connection().set_deadline(deadline_us);
     }
-    ~Reader() { store_->take_back(std::move(connection_)); }
-    Reader(const Reader&) = delete;
-    Reader& operator=(const Reader&) = delete;
-    [[nodiscard]] Connection& connection() const { return *connection_; }
+    ~Loan() { store_->take_back(std::move(reader_)); }
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    [[nodiscard]] Connection& connection() const { return *reader_->connection; }
+    [[nodiscard]] PageCache& pages() const { return reader_->pages; }
 
    private:
     Store* const store_;
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<Reader> reader_;
   };
 
-  [[nodiscard]] std::unique_ptr<Connection> lend();
-  void take_back(std::unique_ptr<Connection> connection);
+  [[nodiscard]] std::unique_ptr<Reader> lend();
+  void take_back(std::unique_ptr<Reader> reader);
 
   template <class Result>
   [[nodiscard]] bool submit(Perform<Result> perform, std::size_t bytes, Continuation<Result> done) {
@@ -72,7 +95,7 @@ class Store {
   const std::string url_;
   const Clock clock_;
   std::mutex readers_mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_readers_;  // As many as ever read at the same time.
+  std::vector<std::unique_ptr<Reader>> idle_readers_;  // As many as ever read at the same time.
   GroupCommit<Connection, StoreWrite> writes_;
 };
 

@@ -228,6 +228,49 @@ TEST_CASE("store: a lead's CrmStatus is that of the newest event that has one, i
   CHECK(bench.ask("SELECT CrmStatus, Leads FROM CrmStatusTotals WHERE Leads <> 0") == "reopened|1");
 }
 
+TEST_CASE("store: a page is read again only where the database has changed since, whoever changed it") {
+  Bench bench;
+  int renders = 0;
+  const auto read = [&](const std::string& name) {
+    return bench.store->read_page(name, [&](Connection& connection) -> std::optional<std::string> {
+      ++renders;
+      Rows rows = connection.run("SELECT count(*) FROM Leads", {});
+      return rows.next() && name != "none" ? std::optional<std::string>(rows.text(0)) : std::nullopt;
+    });
+  };
+  CHECK(read("a") == "0");
+  CHECK(read("a") == "0");
+  CHECK(renders == 1);
+  CHECK(read("b") == "0");
+  CHECK(read("a") == "0");
+  CHECK(renders == 2);
+  bench.ask("INSERT INTO Leads (CrmLeadId) VALUES ('x')");  // Another program.
+  CHECK(read("a") == "1");
+  CHECK(read("b") == "1");
+  CHECK(renders == 4);
+  bench.append(event_for("x"));  // The store itself.
+  CHECK(read("a") == "1");
+  CHECK(renders == 5);
+  CHECK_FALSE(read("none"));
+  CHECK_FALSE(read("none"));  // What is not there may come.
+  CHECK(renders == 7);
+}
+
+TEST_CASE("store: pages that find no room together are forgotten, one that is too long is not kept") {
+  PageCache pages;
+  const std::string half(kPageCacheBytesMax / 2, 'x');
+  pages.keep("a", half, 1);
+  CHECK(pages.find("a", 1) != nullptr);
+  CHECK(pages.find("a", 2) == nullptr);
+  CHECK(pages.find("b", 1) == nullptr);
+  pages.keep("b", half, 1);
+  CHECK(pages.find("a", 1) == nullptr);
+  CHECK(*pages.find("b", 1) == half);
+  pages.keep("c", half + half, 1);
+  CHECK(pages.find("c", 1) == nullptr);
+  CHECK(pages.find("b", 1) != nullptr);
+}
+
 TEST_CASE("store: the same event sent twice without a key is kept twice, in the order of sending") {
   Bench bench;
   bench.ask("INSERT INTO Leads (CrmLeadId) VALUES ('x')");
