@@ -162,7 +162,10 @@ void Service::route(Exchange* exchange) {
   }
   if (const Reader* const reader = std::get_if<Reader>(&route.handler)) {
     if (route.is_slow == nullptr || !route.is_slow(request)) return read(exchange, *reader);
-    const bool taken = slow_lane_.run([this, exchange, reader = *reader] { read(exchange, reader); });
+    const bool taken = slow_lane_.run([this, exchange, reader = *reader] {
+      read(exchange, reader);
+      log_.flush();
+    });
     if (!taken) answer(exchange, refuse_search());
     return;
   }

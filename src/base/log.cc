@@ -7,6 +7,11 @@
 #include <utility>
 
 namespace leadline {
+namespace {
+
+constexpr std::size_t kBytesWaitingMax = 64U << 10U;
+
+}  // namespace
 
 Log::Log(LogLevel least, int descriptor, Clock clock)
     : least_(least), descriptor_(descriptor), clock_(std::move(clock)) {}
@@ -20,15 +25,35 @@ void Log::write(LogLevel level, const std::function<void(JsonWriter*)>& fields) 
       .key("level")
       .text(kLogLevelNames.at(static_cast<std::size_t>(level)));
   fields(&json);
-  json.end_object();
-  const std::string line = json.take() + '\n';
-  // A log that can't be written (a full disk, a closed pipe) must not stop the service: the line is lost.
-  while (::write(descriptor_, line.data(), line.size()) < 0 && errno == EINTR) {
+  const std::string line = json.end_object().take() + '\n';
+  bool full = false;
+  {
+    const std::lock_guard lock(lines_mutex_);
+    lines_ += line;
+    full = lines_.size() > kBytesWaitingMax;
+  }
+  if (full) flush();
+}
+
+void Log::flush() const {
+  const std::lock_guard writing(write_mutex_);
+  std::string lines;
+  {
+    const std::lock_guard lock(lines_mutex_);
+    lines.swap(lines_);
+  }
+  // A log that can't be written (a full disk, a closed pipe) must not stop the service: the lines are lost.
+  for (std::string_view rest = lines; !rest.empty();) {
+    const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 
 void Log::message(LogLevel level, std::string_view message) const {
   write(level, [message](JsonWriter* json) { json->key("message").text(message); });
+  flush();
 }
 
 }  // namespace leadline

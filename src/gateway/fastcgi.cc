@@ -22,6 +22,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -39,6 +40,7 @@ constexpr int kStopLookMs = 10;                 // Between two looks at what is 
 constexpr int kFreshGraceMs = 200;              // After SIGTERM, for the first request of a connection just accepted.
 constexpr std::size_t kOtherDescriptors = 256;  // The database's, the log's, epoll's…
 constexpr int kAcceptsAtOnce = 32;              // Then the other events have a turn.
+constexpr std::size_t kEventsAtOnce = 4;        // Of a front thread: few, since each waits for those before it.
 constexpr int kSocketBytes = 256 << 10;         // A TCP peer may send so much ahead: more than kPeekBytesMax.
 constexpr std::int64_t kLingerUs = 2'000'000;   // For the rest of a body that is not wanted.
 constexpr std::size_t kUnsentBytesMax = 64U << 20U;  // Of answers that peers have not taken; then others must go.
@@ -61,6 +63,7 @@ struct Link {
   std::unique_ptr<FastcgiLink> exchange;
   State state = State::kParked;
   std::int64_t since_us = 0;  // When it got into that state.
+  bool missed = false;        // epoll told of it when it was not parked yet.
 };
 
 class Server {
@@ -103,51 +106,76 @@ class Server {
   }
 
  private:
-  // A front thread's life.
+  // A front thread's life. A body that is still coming may block its reader: so that comes last, and one at a time.
   void serve_events() {
     const auto buffer = std::make_unique<char[]>(kPeekBytesMax);
-    for (;;) {
-      epoll_event event{};
-      if (::epoll_wait(epoll_, &event, 1, -1) != 1) continue;
-      if (event.data.u64 == kEnd) return;
-      if (event.data.u64 == kListener) {
-        accept_some();
-      } else {
-        serve_link(event.data.u64, buffer.get());
+    std::array<epoll_event, kEventsAtOnce> events{};
+    for (bool ended = false; !ended;) {
+      const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+      FastcgiLink* coming = nullptr;
+      for (int i = 0; i < count; ++i) {
+        const std::uint64_t id = events.at(static_cast<std::size_t>(i)).data.u64;
+        if (id == kEnd) {
+          ended = true;
+        } else if (id == kListener) {
+          accept_some();
+        } else if (FastcgiLink* const link = serve_link(id, buffer.get()); link != nullptr && coming == nullptr) {
+          coming = link;
+        } else if (link != nullptr) {
+          settle(link, Link::State::kWaiting);
+        }
       }
+      if (count > 0) log_.flush();
+      if (coming != nullptr) serve_coming(coming);
     }
   }
 
-  void serve_link(std::uint64_t id, char* buffer) {
-    const auto [exchange, state] = take(id);
-    if (exchange == nullptr) return;
-    if (state == Link::State::kSending) return after_answer(exchange, exchange->flush());
-    const Arrival arrival = look_at(exchange->descriptor(), buffer);
-    switch (arrival) {
+  // Serves what has arrived. Returns the connection where it has a body that is still coming, else null.
+  FastcgiLink* serve_link(std::uint64_t id, char* buffer) {
+    const auto [link, state] = take(id);
+    if (link == nullptr) return nullptr;
+    if (state == Link::State::kSending) {
+      after_answer(link, link->flush());
+      return nullptr;
+    }
+    switch (look_at(link->descriptor(), buffer)) {
       case Arrival::kNothing:
-        return settle(id, Link::State::kParked);
+        settle(link, Link::State::kParked);
+        break;
       case Arrival::kPartly:
-        return settle(id, Link::State::kWaiting);
+        settle(link, Link::State::kWaiting);
+        break;
       case Arrival::kClosed:
       case Arrival::kBroken:
-        ::close(exchange->descriptor());
-        return forget(id);
-      case Arrival::kHead:
-      case Arrival::kWhole:
+        ::close(link->descriptor());
+        forget(id);
         break;
+      case Arrival::kHead:
+        return link;
+      case Arrival::kWhole:
+        serve(link, Arrival::kWhole);
     }
-    // Reading a body that is still coming may block: that is left to half of the threads.
-    const bool may_block = arrival == Arrival::kHead;
-    if (may_block && ++blocking_ > std::max(1, options_.threads / 2)) {
-      --blocking_;
-      return settle(id, Link::State::kWaiting);
+    return nullptr;
+  }
+
+  // Only half of the threads may be at a body that is still coming.
+  void serve_coming(FastcgiLink* link) {
+    if (++blocking_ > std::max(1, options_.threads / 2)) {
+      settle(link, Link::State::kWaiting);
+    } else {
+      serve(link, Arrival::kHead);
+      log_.flush();
     }
-    if (exchange->begin(arrival)) {
-      options_.serve(exchange);
+    --blocking_;
+  }
+
+  void serve(FastcgiLink* link, Arrival arrival) {
+    const std::uint64_t id = link->id();
+    if (link->begin(arrival)) {
+      options_.serve(link);
     } else {
       forget(id);
     }
-    if (may_block) --blocking_;
   }
 
   struct Taken {
@@ -161,6 +189,7 @@ class Server {
     const auto found = links_.find(id);
     if (found == links_.end()) return {};
     Link& link = found->second;
+    if (link.state == Link::State::kBusy) link.missed = true;
     if (link.state != Link::State::kParked && link.state != Link::State::kSending) return {};
     const Taken taken{link.exchange.get(), link.state};
     leave(&link);
@@ -168,22 +197,28 @@ class Server {
     return taken;
   }
 
-  // Gives a connection back to the server.
-  void settle(std::uint64_t id, Link::State state) {
+  // Gives a connection back to the server. For one that is parked, epoll is told outside of the lock, which every
+  // request takes; so another thread may hear of it too early.
+  void settle(const FastcgiLink* exchange, Link::State state) {
+    const std::uint64_t id = exchange->id();
+    const int descriptor = exchange->descriptor();
+    const bool parks = state == Link::State::kParked;
+    if (parks) arm(EPOLL_CTL_MOD, descriptor, id, EPOLLIN | EPOLLONESHOT);
     const std::lock_guard lock(mutex_);
     Link& link = links_.at(id);
-    const int descriptor = link.exchange->descriptor();
     link.state = state;
     link.since_us = clock_.steady_us();
-    if (state == Link::State::kParked) {
+    const bool missed = std::exchange(link.missed, false);
+    if (parks) {
       // What has arrived can still be read; what has not, never will (the peer's next write fails).
-      if (stopping_ && link.exchange->has_served()) ::shutdown(descriptor, SHUT_RD);
-      return arm(EPOLL_CTL_MOD, descriptor, id, EPOLLIN | EPOLLONESHOT);
+      if (stopping_ && exchange->has_served()) ::shutdown(descriptor, SHUT_RD);
+      if (missed) arm(EPOLL_CTL_MOD, descriptor, id, EPOLLIN | EPOLLONESHOT);
+      return;
     }
     ++limited_;
     if (state == Link::State::kSending) {
       const bool crowded = unsent_bytes_ > kUnsentBytesMax;
-      unsent_bytes_ += link.exchange->answer_bytes();
+      unsent_bytes_ += exchange->answer_bytes();
       arm(EPOLL_CTL_MOD, descriptor, id, EPOLLOUT | EPOLLONESHOT);
       if (crowded) close_at_rest(id);
     }
@@ -203,18 +238,17 @@ class Server {
   }
 
   void after_answer(const FastcgiLink* link, FastcgiLink::After after) {
-    const std::uint64_t id = link->id();
     switch (after) {
       case FastcgiLink::After::kKept:
-        return settle(id, Link::State::kParked);
+        return settle(link, Link::State::kParked);
       case FastcgiLink::After::kUnsent:
-        return settle(id, Link::State::kSending);
+        return settle(link, Link::State::kSending);
       case FastcgiLink::After::kUnread:
         // Not closed at once: that could destroy the answer on its way to a peer that is still writing.
-        return settle(id, Link::State::kLingering);
+        return settle(link, Link::State::kLingering);
       case FastcgiLink::After::kDone:
         ::close(link->descriptor());
-        return forget(id);
+        return forget(link->id());
     }
   }
 

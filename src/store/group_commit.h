@@ -45,11 +45,15 @@ enum class Outcome {
 template <class Engine, class Write>
 class GroupCommit {
  public:
-  // `complain` gets the reason of each failure, for the log; on the committer's thread.
-  GroupCommit(std::unique_ptr<Engine> engine, Clock clock, std::function<void(const std::string&)> complain)
+  struct Watcher {
+    std::function<void(const std::string&)> complain;  // Gets the reason of each failure; on the committer's thread.
+    std::function<void()> rest;                        // After each group of answers; on the answerer's thread.
+  };
+
+  GroupCommit(std::unique_ptr<Engine> engine, Clock clock, Watcher watcher)
       : engine_(std::move(engine)),
         clock_(std::move(clock)),
-        complain_(std::move(complain)),
+        watcher_(std::move(watcher)),
         answerer_([this] { answer_all(); }),
         committer_([this] { commit_all(); }) {}
 
@@ -155,10 +159,10 @@ class GroupCommit {
       transaction.commit();
       return std::nullopt;
     } catch (const StoreError& error) {
-      if (error.fault() != Fault::kBusy) complain_(error.what());
+      if (error.fault() != Fault::kBusy) watcher_.complain(error.what());
       return error.fault();
     } catch (const std::bad_alloc&) {
-      complain_("out of memory");
+      watcher_.complain("out of memory");
       return Fault::kFailed;
     }
   }
@@ -178,7 +182,7 @@ class GroupCommit {
       }
     }
     for (Pending& pending : overdue) pending.outcome = Outcome::kBusy;
-    if (!overdue.empty()) complain_("the database stayed locked by another program");
+    if (!overdue.empty()) watcher_.complain("the database stayed locked by another program");
     hand_on(&overdue);
     *group = std::move(patient);
   }
@@ -210,12 +214,13 @@ class GroupCommit {
       }
       for (Pending& pending : group) pending.write->finish(pending.outcome);
       group.clear();
+      watcher_.rest();
     }
   }
 
   const std::unique_ptr<Engine> engine_;  // The committer's alone.
   const Clock clock_;
-  const std::function<void(const std::string&)> complain_;
+  const Watcher watcher_;
   bool commit_failed_ = false;  // The last attempt got as far as COMMIT.
 
   std::mutex mutex_;

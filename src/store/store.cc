@@ -20,9 +20,11 @@ std::unique_ptr<Connection> open_writer(const std::string& url, const Log& log) 
 }  // namespace
 
 Store::Store(const std::string& url, Clock clock, const Log& log)
-    : url_(url), clock_(std::move(clock)), writes_(open_writer(url, log), clock_, [&log](const std::string& reason) {
-        log.message(LogLevel::kError, reason);
-      }) {}
+    : url_(url),
+      clock_(std::move(clock)),
+      writes_(open_writer(url, log), clock_,
+              {[&log](const std::string& reason) { log.message(LogLevel::kError, reason); }, [&log] { log.flush(); }}) {
+}
 
 bool Store::append(Event event, Continuation<Appended> done) {
   const std::size_t bytes = event.payload.size() + event.crm_lead_id.size();

@@ -140,7 +140,7 @@ class Commits {
   explicit Commits(World* world)
       : world_(world),
         commit_(std::make_unique<FakeEngine>(world), world->clock.clock(),
-                [world](const std::string& reason) { world->note("complaint:" + reason); }) {}
+                {[world](const std::string& reason) { world->note("complaint:" + reason); }, [] {}}) {}
 
   // Whether it was taken.
   bool submit(

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,36 @@ TEST_CASE("log: a message is one line of JSON with its time and level") {
   const Bench bench(LogLevel::kInfo);
   bench.log.log().message(LogLevel::kWarn, "look out");
   CHECK(bench.log.text() == "{\"time\":\"2026-03-05T10:00:00.000Z\",\"level\":\"warn\",\"message\":\"look out\"}\n");
+}
+
+TEST_CASE("log: lines go out together, in their order, with the next flush or message") {
+  const Bench bench(LogLevel::kInfo);
+  const auto write = [&bench](int number) {
+    bench.log.log().write(LogLevel::kInfo, [number](JsonWriter* json) { json->key("n").number(number); });
+  };
+  const auto lines = [&bench] {
+    const std::string text = bench.log.text_written();
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  write(1);
+  write(2);
+  CHECK(lines() == 0);
+  bench.log.log().flush();
+  CHECK(lines() == 2);
+  write(3);
+  bench.log.log().message(LogLevel::kInfo, "at once");
+  CHECK(lines() == 4);
+  const std::string text = bench.log.text();
+  CHECK(text.find("\"n\":1") < text.find("\"n\":2"));
+  CHECK(text.find("\"n\":3") < text.find("at once"));
+}
+
+TEST_CASE("log: lines that nobody flushes go out when they have become many") {
+  const Bench bench(LogLevel::kInfo);
+  for (int i = 0; i < 2'000; ++i) {
+    bench.log.log().write(LogLevel::kInfo, [](JsonWriter* json) { json->key("n").number(1); });
+  }
+  CHECK(bench.log.text_written().size() > 64U << 10U);
 }
 
 TEST_CASE("log: fields follow time and level") {

@@ -63,12 +63,20 @@ class TestLog {
         log_(least, descriptor_, clock) {
     if (descriptor_ < 0) throw std::runtime_error("opening " + path);
   }
-  ~TestLog() { ::close(descriptor_); }
+  ~TestLog() {
+    log_.flush();
+    ::close(descriptor_);
+  }
   TestLog(const TestLog&) = delete;
   TestLog& operator=(const TestLog&) = delete;
 
   [[nodiscard]] const Log& log() const { return log_; }
-  [[nodiscard]] std::string text() const { return file_text(path_); }
+  // All lines, those that wait for their flush too.
+  [[nodiscard]] std::string text() const {
+    log_.flush();
+    return file_text(path_);
+  }
+  [[nodiscard]] std::string text_written() const { return file_text(path_); }
 
  private:
   const std::string path_;
