@@ -59,4 +59,12 @@ Arrival look_at(int descriptor, char* buffer) {
   return judge_arrival({buffer, static_cast<std::size_t>(count)}, static_cast<std::size_t>(count) == kPeekBytesMax);
 }
 
+bool discard_arrived(int descriptor, char* buffer) {
+  ssize_t count = 0;
+  do {
+    count = ::recv(descriptor, buffer, kPeekBytesMax, MSG_DONTWAIT);
+  } while (count > 0);
+  return count < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
 }  // namespace leadline

@@ -26,4 +26,7 @@ enum class Arrival {
 inline constexpr std::size_t kPeekBytesMax = 96U << 10U;  // More than the parameters may be.
 [[nodiscard]] Arrival look_at(int descriptor, char* buffer);
 
+// Takes what a socket holds and forgets it; never blocks. False where the peer has closed. Uses `*buffer` likewise.
+[[nodiscard]] bool discard_arrived(int descriptor, char* buffer);
+
 }  // namespace leadline

@@ -74,10 +74,6 @@ class Server {
     ::signal(SIGPIPE, SIG_IGN);  // After libfcgi, which has handlers of its own.
     raise_descriptor_limit(kConnectionsMax + kOtherDescriptors);
     ::fcntl(options_.listener, F_SETFL, ::fcntl(options_.listener, F_GETFL) | O_NONBLOCK);
-    sockaddr_storage name{};
-    socklen_t size = sizeof name;
-    ::getsockname(options_.listener, reinterpret_cast<sockaddr*>(&name), &size);
-    tcp_ = name.ss_family != AF_UNIX;
     CHECK(epoll_ >= 0 && wake_ >= 0 && end_ >= 0);
     arm(EPOLL_CTL_ADD, options_.listener, kListener, EPOLLIN | EPOLLONESHOT);
     arm(EPOLL_CTL_ADD, end_, kEnd, EPOLLIN);
@@ -170,11 +166,10 @@ class Server {
   }
 
   void serve(FastcgiLink* link, Arrival arrival) {
-    const std::uint64_t id = link->id();
     if (link->begin(arrival)) {
       options_.serve(link);
     } else {
-      forget(id);
+      forget(link->id());
     }
   }
 
@@ -283,10 +278,10 @@ class Server {
     return true;
   }
 
-  void set_up(int descriptor) const {
+  // On a Unix socket the last two have no effect.
+  static void set_up(int descriptor) {
     const timeval timeout{kIoTimeoutSeconds, 0};
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    if (!tcp_) return;
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &kSocketBytes, sizeof kSocketBytes);
@@ -368,15 +363,6 @@ class Server {
     for (const std::uint64_t id : over) close_at_rest(id);
   }
 
-  // False where the peer has closed. Never blocks.
-  static bool discard_arrived(int descriptor, char* buffer) {
-    ssize_t count = 0;
-    do {
-      count = ::recv(descriptor, buffer, kPeekBytesMax, MSG_DONTWAIT);
-    } while (count > 0);
-    return count < 0 && (errno == EAGAIN || errno == EINTR);
-  }
-
   // Every connection that the kernel has accepted for us is served; then the door is closed.
   void begin_stop() {
     log_.message(LogLevel::kInfo, "stopping: answering what is in flight");
@@ -442,7 +428,6 @@ class Server {
   };
   const Log& log_;
   const Clock clock_;
-  bool tcp_ = false;
   const int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   const int wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int end_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

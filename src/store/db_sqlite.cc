@@ -23,13 +23,14 @@
 namespace leadline {
 namespace {
 
-// Little and often: the log's pages (4 KiB each) after which the writer checkpoints. A short checkpoint stalls one
-// group for milliseconds, a long one all clients for tens of them.
+// The log's pages (4 KiB each) after which the writer checkpoints: seldom enough that a page that changes often is
+// copied once, often enough that the group that has to wait waits for some tens of milliseconds (docs/DESIGN.md).
 constexpr int kCheckpointPages = 4'000;
-// What may be kept in memory: the pages that the groups of a busy minute change, and those of an import, so that a page
-// changed often is written once.
+// What may be kept in memory: the pages that the groups of a busy minute change; those of an import, so that a page
+// changed often is written once; the upper levels of the trees for a reader, of which each front thread has one.
 constexpr int kWriterCacheKib = 8 << 10;
 constexpr int kImportCacheKib = 64 << 10;
+constexpr int kReaderCacheKib = 1 << 10;
 // A log that grew beyond this while a reader held it is cut back when it starts over.
 constexpr int kLogBytesKept = 32 << 20;
 // Virtual machine steps between two looks at the deadline: some tens of microseconds.
@@ -224,13 +225,14 @@ class SqliteConnection final : public Connection {
 
   void set_durability(const std::string& path, std::string* warning) {
     expect_pragma("trusted_schema=OFF", "trusted_schema", "0");
-    expect_pragma("foreign_keys=ON", "foreign_keys", "1");
+    // The writer finds each lead that it names in the same transaction. To have that checked once more costs an event
+    // another page, out of millions in a large database (measured: a third more time at 10 million events).
+    const bool checks_keys = role_ != Role::kWriter;
+    expect_pragma(checks_keys ? "foreign_keys=ON" : "foreign_keys=OFF", "foreign_keys", checks_keys ? "1" : "0");
     expect_pragma("mmap_size=0", nullptr, "");
     // What a statement keeps to undo itself, and what it sorts, never goes through a file.
     expect_pragma("temp_store=MEMORY", "temp_store", "2");
-    if (role_ != Role::kReader) {
-      run_script("PRAGMA cache_size=-" + std::to_string(role_ == Role::kImporter ? kImportCacheKib : kWriterCacheKib));
-    }
+    run_script("PRAGMA cache_size=-" + std::to_string(cache_kib()));
     // Only has an effect while the file is empty, and must come before WAL makes its first page. Later it would do
     // nothing but take the write lock.
     if (pragma_number("PRAGMA page_count") == 0) run_script("PRAGMA auto_vacuum=INCREMENTAL");
@@ -249,6 +251,18 @@ class SqliteConnection final : public Connection {
     wal_ = true;
     // After autocheckpoint, whose own hook this replaces (https://sqlite.org/c3ref/wal_hook.html).
     sqlite3_wal_hook(db_.get(), &SqliteConnection::note_log_size, this);
+  }
+
+  [[nodiscard]] int cache_kib() const {
+    switch (role_) {
+      case Role::kWriter:
+        return kWriterCacheKib;
+      case Role::kImporter:
+        return kImportCacheKib;
+      case Role::kReader:
+        break;
+    }
+    return kReaderCacheKib;
   }
 
   // Makes a setting and reads it back, since a PRAGMA that has no effect is no error.
