@@ -64,6 +64,12 @@ def get(path, **parameters):
     return ("GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n" % (target, KEY)).encode()
 
 
+def anew(request, number):
+    """The same GET with a parameter that is ignored, so that it is not answered with a page that the service has kept."""
+    method, target, rest = request.split(b" ", 2)
+    return b"%s %s%sanew=%d %s" % (method, target, b"&" if b"?" in target else b"?", number, rest)
+
+
 def post(crm_lead_id, secret=SECRET):
     body = event(crm_lead_id, event_type="note_added", text="a note of the benchmark")
     head = "POST /webhooks/crm/lead HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n" % (secret, len(body))
