@@ -46,8 +46,12 @@ inline constexpr int kDrainSeconds = 8;       // After SIGTERM; the contract's l
 inline constexpr std::size_t kGroupWritesMax = 256;         // Writes in one transaction: bounds its time and memory.
 inline constexpr std::size_t kQueuedWritesMax = 1000;       // Waiting for the disk; then 503.
 inline constexpr std::size_t kQueuedBytesMax = 32U << 20U;  // Of payload, waiting likewise (one is always taken).
-inline constexpr int kOpenBusyTimeoutMs = 10'000;           // A start's wait for another program's lock.
-inline constexpr int kBusyTimeoutMs = 1'000;                // One wait for another program's lock.
+// Pages of SQLite's log (4 KiB each) after which the writer copies them back: seldom enough that a page that changes
+// often is copied once, often enough that the group that has to wait waits for some tens of milliseconds
+// (docs/DESIGN.md).
+inline constexpr int kCheckpointPages = 4'000;
+inline constexpr int kOpenBusyTimeoutMs = 10'000;               // A start's wait for another program's lock.
+inline constexpr int kBusyTimeoutMs = 1'000;                    // One wait for another program's lock.
 inline constexpr std::size_t kPageCacheBytesMax = 256U << 10U;  // Of a reading connection; some pages of 100 events.
 inline constexpr int kReadBusyTimeoutMs = 5'000;              // A read's; in WAL mode only recovery locks readers out.
 inline constexpr int kImportBusyTimeoutMs = 60'000;           // An import has time.

@@ -23,9 +23,6 @@
 namespace leadline {
 namespace {
 
-// The log's pages (4 KiB each) after which the writer checkpoints: seldom enough that a page that changes often is
-// copied once, often enough that the group that has to wait waits for some tens of milliseconds (docs/DESIGN.md).
-constexpr int kCheckpointPages = 4'000;
 // What may be kept in memory: the pages that the groups of a busy minute change; those of an import, so that a page
 // changed often is written once; the upper levels of the trees for a reader, of which each front thread has one.
 constexpr int kWriterCacheKib = 8 << 10;

@@ -83,7 +83,8 @@ class Tester {
     {
       Life life(path_, "base", &full.ledger, log_);
       life.take_in("base@a.example", "crm-base");
-      constexpr std::size_t kLogBytes = 985UL * 4'120;
+      constexpr std::size_t kFrameBytes = 4'120;  // A page of the log with its header.
+      constexpr std::size_t kLogBytes = (leadline::kCheckpointPages - 15UL) * kFrameBytes;
       while (current_image(path_)["-wal"].size() < kLogBytes) life.send({{"crm-base", 20, ""}});
       full.image = current_image(path_);
     }
@@ -145,6 +146,10 @@ class Tester {
         // The store could not be opened: the process would say why, and end.
       }
       struck = heal();
+      const bool copies_back = !scenario.network && !scenario.image.empty();
+      if (!struck && copies_back && current_image(path_)[""] == scenario.image.at("")) {
+        throw Broken("the log was not copied back, so that nothing could fail meanwhile");
+      }
       if (reads_go_on && !scenario.network && life != nullptr && life->unseen() > 0) {
         throw Broken("a reader got an error where only writes fail");
       }
