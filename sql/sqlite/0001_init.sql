@@ -33,6 +33,8 @@ CREATE TABLE LeadSubmissions (
 
 -- Status: the payload's top-level "status" where that is a non-empty string, '' where it is not; NULL where nobody has
 -- looked, since another program wrote the payload or the status is too long for an index.
+-- Counted: 1 where the service has kept the totals and the lead's CrmStatus itself, once for many events; what anybody else
+-- writes is seen to by a trigger.
 CREATE TABLE LeadCrmActivity (
   Id          INTEGER PRIMARY KEY,
   LeadId      INTEGER NOT NULL REFERENCES Leads (Id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
@@ -40,7 +42,8 @@ CREATE TABLE LeadCrmActivity (
   EventType   TEXT NOT NULL DEFAULT 'updated',
   PayloadJson TEXT NOT NULL,
   ReceivedAt  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  Status      TEXT
+  Status      TEXT,
+  Counted     INTEGER
 );
 
 -- Events that came before their lead. Bounded by age and number. One that is given a LeadId moves to that lead's activity.
@@ -63,8 +66,7 @@ CREATE TABLE WebhookKeys (
   ReceivedAt TEXT NOT NULL
 );
 
--- What the summary shows, counted as rows come and go, so that it need not count millions: by triggers, but for the
--- events that the service itself writes (Status is not null), which it counts once a transaction.
+-- What the summary shows, counted as rows come and go, so that it need not count millions.
 CREATE TABLE DailyTotals (
   Day    TEXT PRIMARY KEY,  -- UTC
   Leads  INTEGER NOT NULL DEFAULT 0,
@@ -186,7 +188,7 @@ BEGIN
   WHERE Id = NEW.Id;
 END;
 CREATE TRIGGER UnmatchedCrmEventsReceivedAtOnInsert AFTER INSERT ON UnmatchedCrmEvents
-WHEN NEW.Status IS NULL AND NEW.ReceivedAt NOT GLOB
+WHEN NEW.ReceivedAt NOT GLOB
   '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'
 BEGIN
   UPDATE UnmatchedCrmEvents SET ReceivedAt = COALESCE(
@@ -250,17 +252,12 @@ BEGIN
   WHERE CrmLeadId = NEW.CrmLeadId;
 END;
 
--- The move of one event. It becomes the newest row, so that of two received at the same instant it counts as the later.
+-- The move of one event.
 CREATE TRIGGER UnmatchedCrmEventsMove AFTER UPDATE OF LeadId ON UnmatchedCrmEvents
 WHEN NEW.LeadId IS NOT NULL
 BEGIN
   INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, ReceivedAt, Status)
   VALUES (NEW.LeadId, NEW.CrmLeadId, NEW.EventType, NEW.PayloadJson, NEW.ReceivedAt, NEW.Status);
-  INSERT INTO DailyTotals (Day, Events) SELECT substr(NEW.ReceivedAt, 1, 10), 1 WHERE NEW.Status IS NOT NULL
-  ON CONFLICT (Day) DO UPDATE SET Events = Events + 1;
-  UPDATE Leads SET CrmStatus = NEW.Status
-  WHERE Id = NEW.LeadId AND NEW.Status <> '' AND CrmStatus <> NEW.Status AND NOT EXISTS (
-    SELECT 1 FROM LeadCrmActivity WHERE LeadId = NEW.LeadId AND Status <> '' AND ReceivedAt > NEW.ReceivedAt);
   DELETE FROM UnmatchedCrmEvents WHERE Id = NEW.Id;
 END;
 
@@ -301,12 +298,17 @@ BEGIN
   ON CONFLICT (Day) DO UPDATE SET Leads = Leads - 1;
 END;
 
--- An event of another program: counted, and its time made canonical, which moves the count to that day.
-CREATE TRIGGER LeadCrmActivityForeignOnInsert AFTER INSERT ON LeadCrmActivity
-WHEN NEW.Status IS NULL
+-- One trigger for all that has to be done for an event that is not Counted, since each one costs all events something:
+-- it is counted; its time is made canonical, which moves the count to that day; and the lead's CrmStatus follows the newest
+-- event that has one, whatever order they come in (of two received at the same instant this one is the newer).
+CREATE TRIGGER LeadCrmActivityOnInsert AFTER INSERT ON LeadCrmActivity
+WHEN NEW.Counted IS NULL
 BEGIN
   INSERT INTO DailyTotals (Day, Events) VALUES (substr(NEW.ReceivedAt, 1, 10), 1)
   ON CONFLICT (Day) DO UPDATE SET Events = Events + 1;
+  UPDATE Leads SET CrmStatus = NEW.Status
+  WHERE Id = NEW.LeadId AND NEW.Status <> '' AND CrmStatus <> NEW.Status AND NOT EXISTS (
+    SELECT 1 FROM LeadCrmActivity WHERE LeadId = NEW.LeadId AND Status <> '' AND ReceivedAt > NEW.ReceivedAt);
   UPDATE LeadCrmActivity SET ReceivedAt = COALESCE(
     CASE WHEN NEW.ReceivedAt NOT GLOB '*[^0-9]*' AND length(NEW.ReceivedAt) BETWEEN 9 AND 11
          THEN strftime('%Y-%m-%dT%H:%M:%fZ', NEW.ReceivedAt, 'unixepoch')

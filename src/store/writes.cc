@@ -50,8 +50,8 @@ Value indexed_status(const Event& event) {
 }
 
 constexpr std::string_view kInsertActivity =
-    "INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, Status, ReceivedAt) "
-    "VALUES ($1, $2, $3, $4, $5, $6)";
+    "INSERT INTO LeadCrmActivity (LeadId, CrmLeadId, EventType, PayloadJson, Status, ReceivedAt, Counted) "
+    "VALUES ($1, $2, $3, $4, $5, $6, 1)";
 
 // A lead's CrmStatus follows the newest event that has one, whatever order events come in. Of two received at the same
 // instant the one just inserted is the newer.
@@ -59,14 +59,15 @@ constexpr std::string_view kSetCrmStatus =
     "UPDATE Leads SET CrmStatus = $1 WHERE Id = $2 AND CrmStatus <> $1 AND NOT EXISTS (SELECT 1 FROM LeadCrmActivity "
     "WHERE LeadId = $2 AND Status <> '' AND ReceivedAt > $3)";
 
-// What triggers do for the events of others (Status null) is done here for ours, which are many.
+// What a trigger does for the events of others is done here for ours, which are many.
 void insert_activity(Connection& connection, std::int64_t lead_id, const Event& event, EventTotals* totals) {
   const Value status = indexed_status(event);
   connection.execute(kInsertActivity,
                      {lead_id, event.crm_lead_id, event.event_type, event.payload, status, event.received_at});
-  if (status == Value()) return;
   totals->count(event.received_at);
-  if (!event.status.empty()) connection.execute(kSetCrmStatus, {event.status, lead_id, event.received_at});
+  if (status != Value() && !event.status.empty()) {
+    connection.execute(kSetCrmStatus, {event.status, lead_id, event.received_at});
+  }
 }
 
 constexpr std::string_view kPruneOld =
