@@ -16,6 +16,8 @@
 namespace leadline {
 namespace {
 
+constexpr std::size_t kHeadersMost = 7;  // The five of every answer, and two that a refusal may add.
+
 enum class Key { kNone, kWebhook, kAnalytics };
 
 using Reader = Service::ReadHandler;
@@ -123,7 +125,7 @@ void ensure_request_id(const std::function<std::string()>& next_id, Request* req
 }
 
 void complete_response(const Request& request, Response* response) {
-  response->headers.reserve(response->headers.size() + 5);
+  response->headers.reserve(kHeadersMost);
   response->headers.push_back({"Content-Type", "application/json; charset=utf-8"});
   response->headers.push_back({"Content-Length", std::to_string(response->body.size())});
   response->headers.push_back({"Cache-Control", "no-store"});

@@ -56,8 +56,7 @@ struct JsonText {
 // Writes JSON left to right. Text that is not UTF-8 is mended with U+FFFD, so that what comes out is always valid.
 class JsonWriter {
  public:
-  // Room for a log line or a short answer; or for as many bytes as are expected.
-  explicit JsonWriter(std::size_t bytes_expected = 384) { out_.reserve(bytes_expected); }
+  JsonWriter() { out_.reserve(kBytesExpected); }
 
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
@@ -78,6 +77,8 @@ class JsonWriter {
   JsonWriter& close(char bracket);
   void separate();
   void append_quoted(std::string_view text);
+
+  static constexpr std::size_t kBytesExpected = 384;  // Room for a log line or a short answer.
 
   std::string out_;
   bool comma_ = false;  // The next value or key needs a comma before it.
